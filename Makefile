@@ -1,0 +1,33 @@
+# Thin: each target calls one script. TREE= another kernel tree, O= build directory.
+CONFIG ?= base
+export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT
+.DEFAULT_GOAL := help
+.PHONY: help source apply edit refresh build shell run check test baseline bisect clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+source: ## fetch the kernel source package that BASE pins
+	@scripts/get-source
+apply: ## assemble build/linux: the base and the series
+	@scripts/apply
+edit: ## go into the tree to change a patch (PATCH=name.patch)
+	@scripts/edit $(PATCH)
+refresh: ## export the commits of the tree back to patches/
+	@scripts/refresh
+build: ## build kernel and guest (CONFIG=base|debug|kasan|nothp|nodevpriv)
+	@scripts/build
+shell: ## a prompt in the patched guest
+	@scripts/boot --shell
+run: ## the demo; with CMD="...", a command or a static program in the guest
+	@scripts/run $(if $(CMD),"$$CMD")
+export CMD
+check: ## hmm-tests in the guest of one CONFIG, THP and devices as in the matrix
+	@scripts/hmm-tests
+test: ## everything: checks, builds, guests; ends with one line of counts
+	@scripts/run-tests
+baseline: ## record the results of the base without the series
+	@scripts/baseline
+bisect: ## every patch builds in base, nothp, nodevpriv and boots
+	@scripts/bisect
+clean: ## remove build/ (downloads and the compiler cache stay)
+	@rm -rf build

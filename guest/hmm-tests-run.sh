@@ -1,0 +1,36 @@
+#!/bin/sh
+# hmm-tests-run THP [MODULE PARAMETERS]: set transparent huge pages to THP (always,
+# madvise, never), load the test driver, run the whole of hmm-tests, unload the
+# driver, and check that memory came back. Prints TAP; its last line says "leak: ...".
+thp=$1
+shift
+echo "$thp" >/sys/kernel/mm/transparent_hugepage/enabled || exit 2
+echo 16 >/proc/sys/vm/nr_hugepages
+
+field() { awk -v f="$1:" '$1 == f { print $2 }' /proc/meminfo; }
+settle() { sync; echo 3 >/proc/sys/vm/drop_caches; sleep 1; }
+state() { settle; echo "$(field MemFree) $(field AnonPages) $(field AnonHugePages)"; }
+
+set -- test_hmm "$@"
+load() { insmod /lib/test_hmm.ko "$@"; }
+shift
+# Once in and out first: what the kernel keeps for good does not count as leaked.
+load "$@" && rmmod test_hmm || { echo "Bail out! test_hmm does not load and unload"; exit 2; }
+before=$(state)
+load "$@" || { echo "Bail out! test_hmm does not load"; exit 2; }
+hmm-tests ${HMM_TESTS_ARGS:-}
+rc=$?
+rmmod test_hmm &
+n=0
+while [ -d /sys/module/test_hmm ]; do
+	n=$((n + 1))
+	[ $n -lt 60 ] || { echo "leak: test_hmm does not unload"; exit 3; }
+	sleep 1
+done
+after=$(state)
+echo "$before $after" | awk -v max="${LEAK_KB:-16384}" '{
+	free = $1 - $4; anon = $5 - $2; huge = $6 - $3
+	bad = free > max || anon > 4096 || huge > 2048
+	printf "leak: %s: MemFree -%d kB, AnonPages +%d kB, AnonHugePages +%d kB\n", bad ? "yes" : "no", free, anon, huge
+	exit bad ? 3 : 0 }' || exit 3
+exit $rc

@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# What every script here shares: places, messages, packages, the lock.
+# Source it first; it leaves `set -euo pipefail` on.
+set -euo pipefail
+export LC_ALL=C
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${BUILD:-$ROOT/build}
+CACHE=${LDF_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/large-device-folios}
+OWN_TREE=$BUILD/linux		# the tree that `make apply` assembles and may reset
+TREE=$(realpath -m "${TREE:-$OWN_TREE}")
+LOGS=$BUILD/log
+[ "$TREE" = "$OWN_TREE" ] || LOGS=$LOGS/$(basename "$TREE")	# two trees, two logs
+PATCHES=${PATCHES:-$ROOT/patches}
+CONFIG=${CONFIG:-base}
+mkdir -p "$BUILD" "$LOGS" "$CACHE"
+
+# shellcheck source=../BASE
+. "$ROOT/BASE"
+
+# The build directory of a config. It lies directly inside the tree (where the
+# kernel's .gitignore hides it), so that the compiler sees the same relative
+# paths for every tree and ccache serves them all. O= (or OUT=) overrides.
+O=$(realpath -m "${O:-${OUT:-$TREE/.build-$CONFIG}}")
+
+say()  { printf '%s\n' "$*"; }
+note() { printf '# %s\n' "$*" >&2; }
+# die MESSAGE [REPAIR]: every failure says which command repairs it.
+die() {
+	printf 'error: %s\n' "$1" >&2
+	[ $# -lt 2 ] || printf 'repair: %s\n' "$2" >&2
+	exit 1
+}
+# run CMD...: print a command, then run it.
+run() {
+	printf '+' >&2; printf ' %q' "$@" >&2; printf '\n' >&2
+	"$@"
+}
+
+# need PACKAGE...: install the Debian packages that are missing.
+need() {
+	local p missing=()
+	for p; do
+		dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q '^install ok installed' ||
+			missing+=("$p")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	[ "$(id -u)" = 0 ] || die "missing packages: ${missing[*]}" \
+		"sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}"
+	apt_update
+	quiet "install ${missing[*]}" "$LOGS/apt.log" env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y --no-install-recommends "${missing[@]}" ||
+		die "apt-get could not install ${missing[*]} (log: $LOGS/apt.log)" \
+			"apt-get update && apt-get install ${missing[*]}"
+}
+apt_update() {
+	quiet "apt-get update" "$LOGS/apt.log" apt-get update || note "apt-get update failed, going on"
+}
+
+# quiet TITLE LOG CMD...: a long step. Its output goes to LOG; every ten seconds
+# a line says how far it is.
+quiet() {
+	local title=$1 log=$2 start=$SECONDS pid rc=0 last=0
+	shift 2
+	mkdir -p "$(dirname "$log")"
+	printf '# %s: ' "$title" >&2; printf ' %q' "$@" >&2; printf '\n' >&2
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		if [ $((SECONDS - start - last)) -ge 10 ]; then
+			last=$((SECONDS - start))
+			printf '#   %s: %ds, %s\n' "$title" "$last" "$(tail -n 1 "$log" | tr -d '\r' | cut -c1-70)" >&2
+		fi
+	done
+	wait "$pid" || rc=$?
+	[ $rc -ne 0 ] || [ $((SECONDS - start)) -lt 2 ] || note "$title: done in $((SECONDS - start)) s"
+	return $rc
+}
+
+# locked CMD...: one kernel build at a time on this machine.
+locked() {
+	flock -w 7200 "$CACHE/build.lock" "$@"
+}
+
+# The fixed identity, and no git configuration of the user's.
+export GIT_AUTHOR_NAME=$BASE_NAME GIT_AUTHOR_EMAIL=$BASE_EMAIL GIT_AUTHOR_DATE=$BASE_DATE
+export GIT_COMMITTER_NAME=$BASE_NAME GIT_COMMITTER_EMAIL=$BASE_EMAIL GIT_COMMITTER_DATE=$BASE_DATE
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+tgit() { git -C "$TREE" "$@"; }
+base_commit() { tgit rev-list --max-parents=0 "${1:-HEAD}" | tail -n 1; }
+
+# The patches of the series, in order, without headings.
+series() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"; }
+
+# Flags of `make` for the kernel.
+kmake() {
+	locked make --no-print-directory -C "$TREE" O="$O" -j"$(nproc)" LOCALVERSION= \
+		KBUILD_BUILD_USER=ldf KBUILD_BUILD_HOST=ldf "${KMAKE_ARGS[@]}" "$@"
+}
+KMAKE_ARGS=()
+if command -v ccache >/dev/null; then
+	export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+	KMAKE_ARGS+=("CC=ccache ${CC:-gcc}" "HOSTCC=ccache ${HOSTCC:-gcc}")
+fi
