@@ -18,6 +18,7 @@ shift
 load "$@" && rmmod test_hmm || { echo "Bail out! test_hmm does not load and unload"; exit 2; }
 before=$(state)
 load "$@" || { echo "Bail out! test_hmm does not load"; exit 2; }
+# shellcheck disable=SC2086 # several arguments
 hmm-tests ${HMM_TESTS_ARGS:-}
 rc=$?
 rmmod test_hmm &

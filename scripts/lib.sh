@@ -21,7 +21,7 @@ mkdir -p "$BUILD" "$LOGS" "$CACHE"
 # The build directory of a config. It lies directly inside the tree (where the
 # kernel's .gitignore hides it), so that the compiler sees the same relative
 # paths for every tree and ccache serves them all. O= (or OUT=) overrides.
-O=$(realpath -m "${O:-${OUT:-$TREE/.build-$CONFIG}}")
+OBJ=$(realpath -m "${O:-${OUT:-$TREE/.build-$CONFIG}}")
 
 say()  { printf '%s\n' "$*"; }
 note() { printf '# %s\n' "$*" >&2; }
@@ -88,14 +88,23 @@ export GIT_AUTHOR_NAME=$BASE_NAME GIT_AUTHOR_EMAIL=$BASE_EMAIL GIT_AUTHOR_DATE=$
 export GIT_COMMITTER_NAME=$BASE_NAME GIT_COMMITTER_EMAIL=$BASE_EMAIL GIT_COMMITTER_DATE=$BASE_DATE
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
 tgit() { git -C "$TREE" "$@"; }
-base_commit() { tgit rev-list --max-parents=0 "${1:-HEAD}" | tail -n 1; }
+# Fail when a rebase or `git am` is going on in the tree.
+not_rebasing() {
+	local d
+	for d in rebase-merge rebase-apply; do
+		[ ! -d "$(tgit rev-parse --path-format=absolute --git-path $d)" ] ||
+			die "a rebase is going on in $TREE" \
+			    "git -C $TREE rebase --continue; make refresh  (git am --continue if it was begun by make edit; or --abort)"
+	done
+}
+base_commit() { tgit rev-list --max-parents=0 HEAD; }
 
 # The patches of the series, in order, without headings.
 series() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"; }
 
 # Flags of `make` for the kernel.
 kmake() {
-	locked make --no-print-directory -C "$TREE" O="$O" -j"$(nproc)" LOCALVERSION= \
+	locked make --no-print-directory -C "$TREE" O="$OBJ" -j"$(nproc)" LOCALVERSION= \
 		KBUILD_BUILD_USER=ldf KBUILD_BUILD_HOST=ldf "${KMAKE_ARGS[@]}" "$@"
 }
 KMAKE_ARGS=()
