@@ -80,7 +80,7 @@ quiet() {
 
 # locked CMD...: one kernel build at a time on this machine.
 locked() {
-	flock -w 7200 "$CACHE/build.lock" "$@"
+	flock -w 7200 "${LDF_LOCK:-$CACHE/build.lock}" "$@"
 }
 
 # The fixed identity, and no git configuration of the user's.
@@ -109,6 +109,6 @@ kmake() {
 }
 KMAKE_ARGS=()
 if command -v ccache >/dev/null; then
-	export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+	export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G} CCACHE_DEPEND=1
 	KMAKE_ARGS+=("CC=ccache ${CC:-gcc}" "HOSTCC=ccache ${HOSTCC:-gcc}")
 fi
