@@ -70,7 +70,7 @@ def main():
     results, wrong = parse(open(args.output, errors="replace").read())
     expected = expectations(args.expect, args.run) if args.expect else []
     baseline = read_tsv(args.baseline) if args.baseline else {}
-    if args.write:
+    if args.write and not wrong and not args.also:
         with open(args.write, "w") as out:
             out.write(f"# {args.run}: test, result\n")
             out.writelines(f"{name}\t{status}\n" for name, status in results.items())
