@@ -1,11 +1,16 @@
 #!/bin/sh
 # hmm-tests-run THP [MODULE PARAMETERS]: set transparent huge pages to THP (always,
-# madvise, never), load the test driver, run the whole of hmm-tests, unload the
-# driver, and check that memory came back. Prints TAP; its last line says "leak: ...".
+# madvise, never), add swap space, load the test driver, run the whole of hmm-tests,
+# unload the driver, and check that memory came back. Prints TAP; its last line says
+# "leak: ...".
 thp=$1
 shift
 echo "$thp" >/sys/kernel/mm/transparent_hugepage/enabled || exit 2
 echo 16 >/proc/sys/vm/nr_hugepages
+# Some tests bring huge pages to swap and back. Compressed memory will do.
+if [ -e /sys/block/zram0 ]; then
+	echo 256M >/sys/block/zram0/disksize && mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit 2
+fi
 
 field() { awk -v f="$1:" '$1 == f { print $2 }' /proc/meminfo; }
 # MemFree, with what the CPUs keep on lists of their own, in kB.
