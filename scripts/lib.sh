@@ -18,6 +18,34 @@ mkdir -p "$BUILD" "$LOGS" "$CACHE"
 # shellcheck source=../BASE
 . "$ROOT/BASE"
 
+# What depends on the architecture, which is the first word of CONFIG: x86-64 if
+# that names none.
+#   KARCH, CROSS   ARCH= of the kernel's make, prefix of the compiler
+#   CROSS_NEED     packages of the compiler; EMULATOR_NEED, of the emulator
+#   FRAGMENTS      of config/, in their order; those that CONFIG names come behind
+#   TARGET, IMAGE  of the kernel's make, and where it lands in OBJ
+#   EMULATOR       and its machine; CONSOLE, the kernel's options for that
+#   GUEST_MEM      MiB of the guest
+#   COHERENT_*     memory that is no RAM to the kernel, for two coherent test devices
+# shellcheck disable=SC2034 # the scripts use them
+CROSS='' CROSS_NEED=(libc6-dev) FRAGMENTS=(base) TARGET='' GUEST_MEM=3072 EMULATOR=() EMULATOR_NEED=()
+# shellcheck disable=SC2034
+case ${CONFIG%%-*} in
+*)
+	KARCH=x86
+	FRAGMENTS+=(x86)
+	TARGET=bzImage IMAGE=arch/x86/boot/bzImage
+	EMULATOR=(qemu-system-x86_64 -machine q35) EMULATOR_NEED=(qemu-system-x86)
+	CONSOLE="console=ttyS0 reboot=t"
+	COHERENT_APPEND="memmap=256M\$0x140000000 memmap=256M\$0x150000000"
+	COHERENT_DEV0=0x140000000 COHERENT_DEV1=0x150000000
+	;;
+esac
+# Every word of CONFIG is a fragment: arm64-debug is base, arm64, debug.
+for fragment in ${CONFIG//-/ }; do
+	[[ " ${FRAGMENTS[*]} " == *" $fragment "* ]] || FRAGMENTS+=("$fragment")
+done
+
 # The build directory of a config. It lies directly inside the tree (where the
 # kernel's .gitignore hides it), so that the compiler sees the same relative
 # paths for every tree and ccache serves them all. O= (or OUT=) overrides.
@@ -107,8 +135,10 @@ kmake() {
 	locked make --no-print-directory -C "$TREE" O="$OBJ" -j"$(nproc)" LOCALVERSION= \
 		KBUILD_BUILD_USER=ldf KBUILD_BUILD_HOST=ldf "${KMAKE_ARGS[@]}" "$@"
 }
-KMAKE_ARGS=()
+KMAKE_ARGS=("ARCH=$KARCH" "CROSS_COMPILE=$CROSS")
+CCACHE=
 if command -v ccache >/dev/null; then
 	export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G} CCACHE_DEPEND=1
-	KMAKE_ARGS+=("CC=ccache ${CC:-gcc}" "HOSTCC=ccache ${HOSTCC:-gcc}")
+	CCACHE=ccache
+	KMAKE_ARGS+=("CC=$CCACHE ${CC:-${CROSS}gcc}" "HOSTCC=$CCACHE ${HOSTCC:-gcc}")
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Judge the TAP output of one run of hmm-tests.
 
-tap.py RUN OUTPUT [--expect FILE] [--baseline TSV] [--write TSV] [--also FAILURE]
+tap.py RUN OUTPUT [--expect FILE]... [--baseline TSV] [--write TSV] [--also FAILURE]
 
 Prints what is not as expected, then "RUN: N passed, N failed, N skipped".
 FILE has lines "RUN TEST STATUS REASON", RUN and TEST are shell globs, STATUS is
@@ -61,14 +61,14 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("run")
     ap.add_argument("output")
-    ap.add_argument("--expect")
+    ap.add_argument("--expect", action="append", default=[])
     ap.add_argument("--baseline")
     ap.add_argument("--write")
     ap.add_argument("--also", help="a failure of the run as a whole")
     args = ap.parse_args()
 
     results, wrong = parse(open(args.output, errors="replace").read())
-    expected = expectations(args.expect, args.run) if args.expect else []
+    expected = [e for path in args.expect for e in expectations(path, args.run)]
     baseline = read_tsv(args.baseline) if args.baseline else {}
     if args.write and not wrong and not args.also:
         with open(args.write, "w") as out:
