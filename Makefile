@@ -5,7 +5,7 @@ export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT
 .PHONY: help source apply edit refresh build shell run check test baseline bisect clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 source: ## fetch the kernel source package that BASE pins
 	@scripts/get-source
 apply: ## assemble build/linux: the base and the series
@@ -14,7 +14,7 @@ edit: ## go into the tree to change a patch (PATCH=name.patch)
 	@scripts/edit $(PATCH)
 refresh: ## export the commits of the tree back to patches/
 	@scripts/refresh
-build: ## build kernel and guest (CONFIG=base|debug|kasan|nothp|nodevpriv)
+build: ## build kernel and guest (CONFIG=base|debug|kasan|nothp|nodevpriv|arm64|arm64-debug|arm64-64k)
 	@scripts/build
 shell: ## a prompt in the patched guest
 	@scripts/boot --shell

@@ -6,15 +6,18 @@
 thp=$1
 shift
 echo "$thp" >/sys/kernel/mm/transparent_hugepage/enabled || exit 2
-echo 16 >/proc/sys/vm/nr_hugepages
+field() { awk -v f="$1:" '$1 == f { print $2 }' /proc/meminfo; }
+page_kb=$(awk '$1 == "KernelPageSize:" { print $2; exit }' /proc/self/smaps)
+# The tests of hugetlbfs take one page at a time.
+huge=$((32768 / $(field Hugepagesize)))
+echo $((huge < 2 ? 2 : huge)) >/proc/sys/vm/nr_hugepages
 # Some tests bring huge pages to swap and back. Compressed memory will do.
 if [ -e /sys/block/zram0 ]; then
 	echo 256M >/sys/block/zram0/disksize && mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit 2
 fi
 
-field() { awk -v f="$1:" '$1 == f { print $2 }' /proc/meminfo; }
 # MemFree, with what the CPUs keep on lists of their own, in kB.
-free_kb() { awk '$1 == "MemFree:" { kb += $2 } $1 == "count:" { kb += 4 * $2 } END { print kb }' /proc/meminfo /proc/zoneinfo; }
+free_kb() { awk -v page="$page_kb" '$1 == "MemFree:" { kb += $2 } $1 == "count:" { kb += page * $2 } END { print kb }' /proc/meminfo /proc/zoneinfo; }
 state() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches

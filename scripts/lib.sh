@@ -31,6 +31,16 @@ mkdir -p "$BUILD" "$LOGS" "$CACHE"
 CROSS='' CROSS_NEED=(libc6-dev) FRAGMENTS=(base) TARGET='' GUEST_MEM=3072 EMULATOR=() EMULATOR_NEED=()
 # shellcheck disable=SC2034
 case ${CONFIG%%-*} in
+arm64)
+	KARCH=arm64 CROSS=aarch64-linux-gnu- CROSS_NEED=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+	FRAGMENTS+=(arm64)
+	TARGET=Image IMAGE=arch/arm64/boot/Image
+	EMULATOR=(qemu-system-aarch64 -machine "virt,gic-version=3") EMULATOR_NEED=(qemu-system-arm)
+	CONSOLE=console=ttyAMA0
+	# Huge pages of 512 MiB
+	case $CONFIG in *-64k*) GUEST_MEM=6144 ;; esac
+	COHERENT_APPEND=mem=5632M COHERENT_DEV0=0x1a0000000 COHERENT_DEV1=0x1b0000000
+	;;
 *)
 	KARCH=x86
 	FRAGMENTS+=(x86)

@@ -5,7 +5,7 @@ tap.py RUN OUTPUT [--expect FILE]... [--baseline TSV] [--write TSV] [--also FAIL
 
 Prints what is not as expected, then "RUN: N passed, N failed, N skipped".
 FILE has lines "RUN TEST STATUS REASON", RUN and TEST are shell globs, STATUS is
-skip or fail. A skip or failure that is not listed counts as failed; so does a
+skip or fail (or omit, for scripts/hmm-tests: not run). A skip or failure that is not listed counts as failed; so does a
 listed one that passes, so that the list stays true. What passed in the
 baseline must pass. Exit status 1 if anything failed."""
 
@@ -45,9 +45,9 @@ def expectations(path, run):
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split(None, 3)
-        if len(fields) < 4 or fields[2] not in ("skip", "fail"):
-            sys.exit(f"{path}: not 'RUN TEST skip|fail REASON': {line.strip()}")
-        if fnmatch.fnmatch(run, fields[0]):
+        if len(fields) < 4 or fields[2] not in ("skip", "fail", "omit"):
+            sys.exit(f"{path}: not 'RUN TEST skip|fail|omit REASON': {line.strip()}")
+        if fields[2] != "omit" and fnmatch.fnmatch(run, fields[0]):
             lines.append((fields[1], fields[2], fields[3].strip()))
     return lines
 

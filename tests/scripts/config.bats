@@ -13,12 +13,14 @@ parts() { # CONFIG: its architecture and its fragments
 
 @test "fragments are joined" {
 	[ "$(parts nodevpriv-debug)" = "x86: base x86 nodevpriv debug" ]
+	[ "$(parts arm64)" = "arm64: base arm64" ]
+	[ "$(parts arm64-64k-debug)" = "arm64: base arm64 64k debug" ]
 }
 
 @test "a fragment that does not exist is named" {
 	touch "$BATS_TEST_TMPDIR/Makefile"
 	export TREE=$BATS_TEST_TMPDIR BUILD=$BATS_TEST_TMPDIR LDF_CACHE=$BATS_TEST_TMPDIR
-	CONFIG=debug-none run "$BATS_TEST_DIRNAME/../../scripts/build"
+	CONFIG=arm64-none run "$BATS_TEST_DIRNAME/../../scripts/build"
 	[ "$status" -ne 0 ]
 	[[ $output == *"no config/none"* ]]
 }
