@@ -2,7 +2,7 @@
 CONFIG ?= base
 export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT
 .DEFAULT_GOAL := help
-.PHONY: help source apply edit refresh build shell run check test baseline bisect clean
+.PHONY: help source apply edit refresh build shell run check test baseline bisect compile32 clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,5 +29,7 @@ baseline: ## record the results of the base without the series
 	@scripts/baseline
 bisect: ## every patch builds in base, nothp, nodevpriv and boots
 	@scripts/bisect
+compile32: ## compile mm/ for 32-bit x86 and ARM
+	@scripts/compile32
 clean: ## remove build/ (downloads and the compiler cache stay)
 	@rm -rf build

@@ -23,7 +23,7 @@ mkdir -p "$BUILD" "$LOGS" "$CACHE"
 #   KARCH, CROSS   ARCH= of the kernel's make, prefix of the compiler
 #   CROSS_NEED     packages of the compiler; EMULATOR_NEED, of the emulator
 #   FRAGMENTS      of config/, in their order; those that CONFIG names come behind
-#   TARGET, IMAGE  of the kernel's make, and where it lands in OBJ
+#   TARGET, IMAGE  of the kernel's make, and where it lands in OBJ; none if nothing boots it
 #   EMULATOR       and its machine; CONSOLE, the kernel's options for that
 #   GUEST_MEM      MiB of the guest
 #   COHERENT_*     memory that is no RAM to the kernel, for two coherent test devices
@@ -40,6 +40,14 @@ arm64)
 	# Huge pages of 512 MiB
 	case $CONFIG in *-64k*) GUEST_MEM=6144 ;; esac
 	COHERENT_APPEND=mem=5632M COHERENT_DEV0=0x1a0000000 COHERENT_DEV1=0x1b0000000
+	;;
+arm)
+	KARCH=arm CROSS=arm-linux-gnueabihf- CROSS_NEED=(gcc-arm-linux-gnueabihf)
+	FRAGMENTS+=(32bit arm)
+	;;
+i386)
+	KARCH=i386
+	FRAGMENTS+=(32bit i386)
 	;;
 *)
 	KARCH=x86
@@ -139,6 +147,9 @@ base_commit() { tgit rev-list --max-parents=0 HEAD; }
 
 # The patches of the series, in order, without headings.
 series() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"; }
+
+# The C files and headers that the series touches, of those that the pathspecs name.
+touched() { tgit diff --name-only --diff-filter=AM "$(base_commit)" HEAD -- "$@"; }
 
 # Flags of `make` for the kernel.
 kmake() {

@@ -15,6 +15,7 @@ parts() { # CONFIG: its architecture and its fragments
 	[ "$(parts nodevpriv-debug)" = "x86: base x86 nodevpriv debug" ]
 	[ "$(parts arm64)" = "arm64: base arm64" ]
 	[ "$(parts arm64-64k-debug)" = "arm64: base arm64 64k debug" ]
+	[ "$(parts i386)" = "i386: base 32bit i386" ]
 }
 
 @test "a fragment that does not exist is named" {
