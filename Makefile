@@ -2,7 +2,7 @@
 CONFIG ?= base
 export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT
 .DEFAULT_GOAL := help
-.PHONY: help source apply edit refresh build shell run check test baseline bisect compile32 clean
+.PHONY: help source apply edit refresh build shell run check stress test baseline bisect compile32 clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,6 +23,10 @@ run: ## the demo; with CMD="...", a command or a static program in the guest
 export CMD
 check: ## hmm-tests in the guest of one CONFIG, THP and devices as in the matrix
 	@scripts/hmm-tests
+stress: ## random operations (SECONDS=60 SEED= JOBS=4 PROCESSES=2 THP=madvise)
+	@STRESS_SECONDS="$(SECONDS)" scripts/stress
+unexport SECONDS
+export SEED JOBS PROCESSES STRESS_ARGS
 test: ## everything: checks, builds, guests; ends with one line of counts
 	@scripts/run-tests
 baseline: ## record the results of the base without the series

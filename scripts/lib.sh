@@ -129,6 +129,19 @@ locked() {
 	flock -w 7200 "${LDF_LOCK:-$CACHE/build.lock}" "$@"
 }
 
+# judge_guest STATUS OUTPUT: how `boot` ended, as arguments of tap.py, to the array
+# `judge`. 0 and 1 are the verdict of the tests, judged one by one; the rest is ours.
+judge_guest() {
+	case $1 in
+	0 | 1) ;;
+	3) judge+=(--also "$(grep -a '^leak:' "$2")") ;;
+	124) judge+=(--also "timed out") ;;
+	125) judge+=(--also "the guest crashed") ;;
+	126) judge+=(--also "the kernel log is not clean") ;;
+	*) judge+=(--also "exit status $1") ;;
+	esac
+}
+
 # The fixed identity, and no git configuration of the user's.
 export GIT_AUTHOR_NAME=$BASE_NAME GIT_AUTHOR_EMAIL=$BASE_EMAIL GIT_AUTHOR_DATE=$BASE_DATE
 export GIT_COMMITTER_NAME=$BASE_NAME GIT_COMMITTER_EMAIL=$BASE_EMAIL GIT_COMMITTER_DATE=$BASE_DATE

@@ -1,0 +1,54 @@
+#!/bin/sh
+# To be sourced by what runs a test with the test driver:
+#   test_hmm_begin THP [MODULE PARAMETERS]   set transparent huge pages to THP
+#                                            (always, madvise, never), load the driver,
+#                                            add swap, which is compressed memory
+#   test_hmm_end STATUS                      undo it, check that memory came back, exit
+# The last line of the output says "leak: ...". Status 2: no start; 3: a leak.
+
+field() { awk -v f="$1:" '$1 == f { print $2 }' /proc/meminfo; }
+page_kb=$(awk '$1 == "KernelPageSize:" { print $2; exit }' /proc/self/smaps)
+# MemFree, with what the CPUs keep on lists of their own, in kB.
+free_kb() { awk -v page="$page_kb" '$1 == "MemFree:" { kb += $2 } $1 == "count:" { kb += page * $2 } END { print kb }' /proc/meminfo /proc/zoneinfo; }
+state() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	sleep 1
+	cat /proc/meminfo >"$1"
+	echo "$(free_kb) $(field AnonPages) $(field AnonHugePages)"
+}
+load() { insmod /lib/test_hmm.ko "$@"; }
+swap_on() {
+	[ -d /sys/block/zram0 ] || return 0
+	echo "${SWAP:-256M}" >/sys/block/zram0/disksize && mkswap /dev/zram0 >/dev/null && swapon /dev/zram0
+}
+swap_off() { [ ! -d /sys/block/zram0 ] || { swapoff /dev/zram0 && echo 1 >/sys/block/zram0/reset; }; }
+
+test_hmm_begin() {
+	echo "$1" >/sys/kernel/mm/transparent_hugepage/enabled || exit 2
+	shift
+	# Once in and out first: what the kernel keeps for good does not count as leaked.
+	load "$@" && rmmod test_hmm || { echo "Bail out! test_hmm does not load and unload"; exit 2; }
+	swap_on && swap_off || { echo "Bail out! no swap"; exit 2; }
+	before=$(state /tmp/before)
+	load "$@" || { echo "Bail out! test_hmm does not load"; exit 2; }
+	swap_on || { echo "Bail out! no swap"; exit 2; }
+}
+
+test_hmm_end() {
+	swap_off || { echo "leak: swap is still in use"; exit 3; }
+	rmmod test_hmm &
+	n=0
+	while [ -d /sys/module/test_hmm ]; do
+		n=$((n + 1))
+		[ $n -lt 60 ] || { echo "leak: test_hmm does not unload"; exit 3; }
+		sleep 1
+	done
+	after=$(state /tmp/after)
+	echo "$before $after" | awk -v max="${LEAK_KB:-2000}" '{
+		free = $1 - $4; anon = $5 - $2; huge = $6 - $3
+		bad = free > max || anon > 1024 || huge > 0
+		printf "leak: %s: free %+d kB, AnonPages %+d kB, AnonHugePages %+d kB\n", bad ? "yes" : "no", -free, anon, huge
+		exit bad ? 3 : 0 }' || { diff /tmp/before /tmp/after; exit 3; }
+	exit "$1"
+}
