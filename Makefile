@@ -1,8 +1,8 @@
 # Thin: each target calls one script. TREE= another kernel tree, O= build directory.
 CONFIG ?= base
-export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT
+export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT MUTANTS SAMPLE GUEST_LOCK
 .DEFAULT_GOAL := help
-.PHONY: help source apply edit refresh build shell run check stress test baseline bisect compile32 clean
+.PHONY: help source apply edit refresh build shell run check stress test baseline bisect compile32 mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -33,6 +33,8 @@ baseline: ## record the results of the base without the series
 	@scripts/baseline
 bisect: ## every patch builds in base, nothp, nodevpriv and boots
 	@scripts/bisect
+mutants: ## break one protection at a time: do the tests notice? (MUTANTS='H12-* H4*' SAMPLE=10)
+	@scripts/mutants
 compile32: ## compile mm/ for 32-bit x86 and ARM
 	@scripts/compile32
 clean: ## remove build/ (downloads and the compiler cache stay)

@@ -172,7 +172,11 @@ kmake() {
 KMAKE_ARGS=("ARCH=$KARCH" "CROSS_COMPILE=$CROSS")
 CCACHE=
 if command -v ccache >/dev/null; then
-	export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G} CCACHE_DEPEND=1
+	# Not CCACHE_DEPEND: it does not see .incbin, by which bzImage gets its kernel, and
+	# gives back an old kernel if it is compressed to the same size. The name space
+	# leaves such entries behind.
+	export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G} CCACHE_NAMESPACE=incbin
+	unset CCACHE_DEPEND
 	CCACHE=ccache
 	KMAKE_ARGS+=("CC=$CCACHE ${CC:-${CROSS}gcc}" "HOSTCC=$CCACHE ${HOSTCC:-gcc}")
 fi
