@@ -30,6 +30,9 @@ test_hmm_begin() {
 	# A snapshot does not show memory that waits for a NUMA hint. The test that is
 	# about that switches it on.
 	[ ! -e /proc/sys/kernel/numa_balancing ] || echo 0 >/proc/sys/kernel/numa_balancing
+	# The tests look at base pages where there were huge ones: nobody is to collapse
+	# them in between.
+	echo 1000000000 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 	# Once in and out first: what the kernel keeps for good does not count as leaked.
 	load "$@" && rmmod test_hmm || { echo "Bail out! test_hmm does not load and unload"; exit 2; }
 	swap_on && swap_off || { echo "Bail out! no swap"; exit 2; }
