@@ -6,6 +6,12 @@
 # The tests of hugetlbfs take one page at a time.
 huge=$((32768 / $(field Hugepagesize)))
 echo $((huge < 2 ? 2 : huge)) >/proc/sys/vm/nr_hugepages
+# A snapshot does not show memory that waits for a NUMA hint. The test that is
+# about that switches it on.
+[ ! -e /proc/sys/kernel/numa_balancing ] || echo 0 >/proc/sys/kernel/numa_balancing
+# The tests look at base pages where there were huge ones: nobody is to collapse
+# them in between.
+echo 1000000000 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 test_hmm_begin "$@"
 # shellcheck disable=SC2086 # several arguments
 hmm-tests ${HMM_TESTS_ARGS:-}

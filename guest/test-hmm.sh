@@ -27,12 +27,6 @@ swap_off() { [ ! -d /sys/block/zram0 ] || { swapoff /dev/zram0 && echo 1 >/sys/b
 test_hmm_begin() {
 	echo "$1" >/sys/kernel/mm/transparent_hugepage/enabled || exit 2
 	shift
-	# A snapshot does not show memory that waits for a NUMA hint. The test that is
-	# about that switches it on.
-	[ ! -e /proc/sys/kernel/numa_balancing ] || echo 0 >/proc/sys/kernel/numa_balancing
-	# The tests look at base pages where there were huge ones: nobody is to collapse
-	# them in between.
-	echo 1000000000 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
 	# Once in and out first: what the kernel keeps for good does not count as leaked.
 	load "$@" && rmmod test_hmm || { echo "Bail out! test_hmm does not load and unload"; exit 2; }
 	swap_on && swap_off || { echo "Bail out! no swap"; exit 2; }
