@@ -2,10 +2,10 @@
 CONFIG ?= base
 export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT MUTANTS SAMPLE GUEST_LOCK
 .DEFAULT_GOAL := help
-.PHONY: help source apply edit refresh build shell run check stress test baseline bisect compile32 mutants clean
+.PHONY: help source apply edit refresh build shell run check stress test baseline mm-selftests bisect compile32 mutants clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 source: ## fetch the kernel source package that BASE pins
 	@scripts/get-source
 apply: ## assemble build/linux: the base and the series
@@ -31,6 +31,9 @@ test: ## everything: checks, builds, guests; ends with one line of counts
 	@scripts/run-tests
 baseline: ## record the results of the base without the series
 	@scripts/baseline
+mm-selftests: ## the other mm selftests, on the base and with the series (ONLY='cow khugepaged*')
+	@scripts/mm-selftests
+export ONLY
 bisect: ## every patch builds in base, nothp, nodevpriv and boots
 	@scripts/bisect
 mutants: ## break one protection at a time: do the tests notice? (MUTANTS='H12-* H4*' SAMPLE=10)

@@ -157,6 +157,15 @@ not_rebasing() {
 	done
 }
 base_commit() { tgit rev-list --max-parents=0 HEAD; }
+# base_tree: the base without the series, in BASE_TREE.
+BASE_TREE=$BUILD/base
+base_tree() {
+	local base
+	[ -d "$OWN_TREE/.git" ] || "$ROOT/scripts/apply"
+	base=$(git -C "$OWN_TREE" rev-list --max-parents=0 HEAD)
+	[ -e "$BASE_TREE/.git" ] || git -C "$OWN_TREE" worktree add -q --detach "$BASE_TREE" "$base"
+	git -C "$BASE_TREE" checkout -q --detach "$base"
+}
 
 # The patches of the series, in order, without headings.
 series() { sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"; }
