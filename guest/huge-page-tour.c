@@ -97,7 +97,7 @@ static long command(unsigned long request, void *ptr, unsigned long size)
 	return cmd.cpages;
 }
 
-#ifdef HMM_DMIRROR_STATS
+#ifdef HMM_DMIRROR_FLAGS
 static bool counters(struct hmm_dmirror_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
@@ -113,9 +113,11 @@ static bool set_base_pages_only(bool on)
 	return !ioctl(device, HMM_DMIRROR_FLAGS, &cmd);
 }
 #else	/* a tree without our patches: the program still says what it sees */
+#ifndef HMM_DMIRROR_STATS
 struct hmm_dmirror_stats {
 	uint64_t migrate_to_ram, to_dev_large, to_sys_large;
 };
+#endif
 
 static bool counters(struct hmm_dmirror_stats *stats)
 {
