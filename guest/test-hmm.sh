@@ -19,7 +19,7 @@ state() {
 	done
 	sleep 1
 	cat /proc/meminfo >"$1"
-	echo "$(free_kb) $(field AnonPages) $(field AnonHugePages)"
+	echo "$(free_kb) $(field AnonPages) $(field AnonHugePages) $(field Mlocked)"
 }
 load() { insmod /lib/test_hmm.ko "$@"; }
 swap_on() {
@@ -50,9 +50,10 @@ test_hmm_end() {
 	done
 	after=$(state /tmp/after)
 	echo "$before $after" | awk -v max="${LEAK_KB:-2000}" '{
-		free = $1 - $4; anon = $5 - $2; huge = $6 - $3
-		bad = free > max || anon > 1024 || huge > 0
-		printf "leak: %s: free %+d kB, AnonPages %+d kB, AnonHugePages %+d kB\n", bad ? "yes" : "no", -free, anon, huge
+		free = $1 - $5; anon = $6 - $2; huge = $7 - $3; mlocked = $8 - $4
+		bad = free > max || anon > 1024 || huge > 0 || mlocked != 0
+		printf "leak: %s: free %+d kB, AnonPages %+d kB, AnonHugePages %+d kB, Mlocked %+d kB\n",
+			bad ? "yes" : "no", -free, anon, huge, mlocked
 		exit bad ? 3 : 0 }' || { diff /tmp/before /tmp/after; exit 3; }
 	exit "$1"
 }
