@@ -2,7 +2,7 @@
 CONFIG ?= base
 export CONFIG TREE O OUT PATCHES ACCEL MEM CPUS APPEND TIMEOUT MUTANTS SAMPLE GUEST_LOCK
 .DEFAULT_GOAL := help
-.PHONY: help source apply edit refresh build shell run check stress test baseline mm-selftests bisect compile32 mutants clean
+.PHONY: help source apply edit refresh build shell run check stress test baseline mm-selftests bench bisect compile32 mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -14,7 +14,7 @@ edit: ## go into the tree to change a patch (PATCH=name.patch)
 	@scripts/edit $(PATCH)
 refresh: ## export the commits of the tree back to patches/
 	@scripts/refresh
-build: ## build kernel and guest (CONFIG=base|debug|kasan|nothp|nodevpriv|arm64|arm64-debug|arm64-64k)
+build: ## build kernel and guest (CONFIG=base|debug|kasan|nothp|nodevpriv|kmemleak|arm64|arm64-debug|arm64-64k)
 	@scripts/build
 shell: ## a prompt in the patched guest
 	@scripts/boot --shell
@@ -34,6 +34,8 @@ baseline: ## record the results of the base without the series
 mm-selftests: ## the other mm selftests, on the base and with the series (ONLY='cow khugepaged*')
 	@scripts/mm-selftests
 export ONLY
+bench: ## what migrations cost, in instructions, on the base and with the series
+	@scripts/bench
 bisect: ## every patch builds in base, nothp, nodevpriv and boots
 	@scripts/bisect
 mutants: ## break one protection at a time: do the tests notice? (MUTANTS='H12-* H4*' SAMPLE=10)

@@ -28,6 +28,18 @@ swap_on() {
 }
 swap_off() { [ ! -d /sys/block/zram0 ] || { swapoff /dev/zram0 && echo 1 >/sys/block/zram0/reset; }; }
 
+# With kmemleak: nothing may be left that no pointer leads to. What is found is
+# looked at again after a while: a pointer may have been in a register.
+unreferenced() {
+	leaks=/sys/kernel/debug/kmemleak
+	[ -e $leaks ] || return 0
+	for _ in 1 2; do
+		sleep 5
+		echo scan >$leaks
+	done
+	! grep -q . $leaks || { echo "leak: kmemleak reports"; head -n 60 $leaks; return 1; }
+}
+
 test_hmm_begin() {
 	leak_kb=2000
 	# What KASAN remembers of each allocation, it keeps.
@@ -39,6 +51,8 @@ test_hmm_begin() {
 	swap_on && swap_off || { echo "Bail out! no swap"; exit 2; }
 	before=$(state /tmp/before)
 	load "$@" || { echo "Bail out! test_hmm does not load"; exit 2; }
+	# What was lost until now is not ours.
+	[ ! -e /sys/kernel/debug/kmemleak ] || echo clear >/sys/kernel/debug/kmemleak
 	swap_on || { echo "Bail out! no swap"; exit 2; }
 }
 
@@ -51,6 +65,7 @@ test_hmm_end() {
 		[ $n -lt 60 ] || { echo "leak: test_hmm does not unload"; exit 3; }
 		sleep 1
 	done
+	unreferenced || exit 3
 	after=$(state /tmp/after)
 	echo "$before $after" | awk -v max="${LEAK_KB:-$leak_kb}" '{
 		free = $1 - $5; anon = $6 - $2; huge = $7 - $3; mlocked = $8 - $4

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a migration to the test device and back costs, phase by phase.
+ *
+ *   migration-bench [CASE...]   all cases, or those whose names begin so
+ *
+ * Prints a line for each measurement, tabs between: case, direction, pages, and in
+ * cycles: total (as user space sees it), setup, alloc, init, copy, pages, map,
+ * finalize, free. Every page that was moved is looked at. The clock is that of
+ * get_cycles(), which counts instructions in a guest with -icount shift=0.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "test_hmm_uapi.h"
+
+#define THP	"/sys/kernel/mm/transparent_hugepage/"
+#define MIB	(1UL << 20)
+#define HUGE	(2 * MIB)
+#define PIECE	(16 * MIB)	/* of one command */
+
+static size_t page_size;
+static int fd;
+static char *mirror;		/* what the device has read */
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	fprintf(stderr, "migration-bench: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static uint64_t cycles(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc();
+#else
+	uint64_t now;
+
+	asm volatile("mrs %0, cntvct_el0" : "=r" (now));
+	return now;
+#endif
+}
+
+static bool write_file(const char *path, const char *val)
+{
+	int f = open(path, O_WRONLY);
+	bool ok = f >= 0 && write(f, val, strlen(val)) == (ssize_t)strlen(val);
+
+	if (f >= 0)
+		close(f);
+	return ok;
+}
+
+static bool set_size(unsigned long kb, const char *val)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), THP "hugepages-%lukB/enabled", kb);
+	return write_file(path, val);
+}
+
+/* How the memory of a case is made, and what the driver is told */
+struct shape {
+	const char	*name;
+	unsigned long	kb;		/* folios of this size, 0: base pages */
+	bool		by_ptes;	/* huge pages that PTEs map */
+	bool		moved;		/* after an unaligned mremap() */
+	bool		unaligned;	/* the range begins behind a huge page */
+	bool		empty;
+	bool		zero;		/* the huge zero page */
+	bool		orders;		/* the driver takes all orders */
+	bool		no_huge;	/* the device has base pages only */
+};
+
+static const struct shape shapes[] = {
+	{ .name = "base" },
+	{ .name = "huge", .kb = 2048 },
+	{ .name = "16K", .kb = 16, .orders = true },
+	{ .name = "32K", .kb = 32, .orders = true },
+	{ .name = "64K", .kb = 64, .orders = true },
+	{ .name = "128K", .kb = 128, .orders = true },
+	{ .name = "256K", .kb = 256, .orders = true },
+	{ .name = "512K", .kb = 512, .orders = true },
+	{ .name = "1024K", .kb = 1024, .orders = true },
+	{ .name = "huge-by-ptes", .kb = 2048, .by_ptes = true, .orders = true },
+	{ .name = "huge-mremap", .kb = 2048, .moved = true, .orders = true },
+	{ .name = "huge-unaligned", .kb = 2048, .unaligned = true },
+	{ .name = "empty-base", .empty = true },
+	{ .name = "empty-huge", .kb = 2048, .empty = true },
+	{ .name = "zero-huge", .kb = 2048, .zero = true },
+	{ .name = "huge-split", .kb = 2048, .no_huge = true },
+};
+
+#define NR_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))
+
+static char *map(size_t size)
+{
+	char *p = mmap(NULL, size + 2 * HUGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("mmap");
+	return (char *)(((uintptr_t)p + HUGE - 1) & ~(HUGE - 1));
+}
+
+static void touch(char *p, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i += page_size)
+		*(volatile uint64_t *)(p + i) = i + 1;
+}
+
+static void check(const struct shape *s, const char *p, size_t size)
+{
+	bool none = s->empty || s->zero;
+	size_t i;
+
+	for (i = 0; i < size; i += page_size) {
+		if (*(volatile uint64_t *)(p + i) == (none ? 0 : i + 1))
+			continue;
+		errno = 0;
+		die("wrong contents");
+	}
+}
+
+static char *make(const struct shape *s, size_t size)
+{
+	char *p, *to;
+	size_t i;
+
+	if (s->kb && s->kb < 2048) {
+		set_size(2048, "never");
+		if (!set_size(s->kb, "always"))
+			return NULL;
+	} else {
+		set_size(2048, "inherit");
+		write_file(THP "enabled", "always");
+	}
+	p = map(size + HUGE);
+	if (!s->kb)
+		madvise(p, size + HUGE, MADV_NOHUGEPAGE);
+	if (s->zero)
+		for (i = 0; i < size; i += HUGE)
+			*(volatile char *)(p + i);
+	else if (!s->empty)
+		touch(p, size);
+	for (i = 0; s->by_ptes && i < size; i += HUGE)
+		if (mprotect(p + i, page_size, PROT_READ) ||
+		    mprotect(p + i, page_size, PROT_READ | PROT_WRITE))
+			die("mprotect");
+	if (s->moved) {
+		to = map(size + 2 * HUGE) + page_size;
+		if (mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+			die("mremap");
+		return to;
+	}
+	return p;
+}
+
+static int command(unsigned long request, char *p, size_t size)
+{
+	struct hmm_dmirror_cmd cmd = {
+		.addr = (uintptr_t)p,
+		.ptr = (uintptr_t)mirror,
+		.npages = size / page_size,
+	};
+
+	while (ioctl(fd, request, &cmd))
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+static void commands(unsigned long request, char *p, size_t size, size_t piece)
+{
+	size_t i;
+
+	for (i = 0; i < size; i += piece)
+		if (command(request, p + i, size - i < piece ? size - i : piece))
+			die("command");
+}
+
+static void set_driver(const struct shape *s, bool wide)
+{
+#ifdef HMM_DMIRROR_ORDERS
+	struct hmm_dmirror_cmd orders = {
+		.addr = s->orders ? ~3UL : 0,
+		.npages = s->no_huge,
+	};
+	struct hmm_dmirror_cmd flags = {
+		.npages = wide ? HMM_DMIRROR_FLAG_WIDE : 0,
+	};
+
+	if (ioctl(fd, HMM_DMIRROR_ORDERS, &orders) ||
+	    ioctl(fd, HMM_DMIRROR_FLAGS, &flags))
+		die("HMM_DMIRROR_ORDERS");
+#endif
+}
+
+static uint64_t begin(void)
+{
+	struct hmm_dmirror_cost cost;
+
+	if (ioctl(fd, HMM_DMIRROR_COST, &cost))
+		die("HMM_DMIRROR_COST");
+	return cycles();
+}
+
+static void end(uint64_t since, const char *name, const char *direction,
+		size_t size)
+{
+	uint64_t total = cycles() - since;
+	struct hmm_dmirror_cost c;
+
+	if (ioctl(fd, HMM_DMIRROR_COST, &c))
+		die("HMM_DMIRROR_COST");
+	printf("%s\t%s\t%zu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
+	       name, direction, size / page_size, (unsigned long long)total,
+	       c.setup, c.alloc, c.init, c.copy, c.pages, c.map, c.finalize,
+	       c.free);
+	fflush(stdout);
+}
+
+/* There by command, back in one of several ways */
+static void there_and_back(const struct shape *s, const char *name, size_t size)
+{
+	char *p = make(s, size);
+	uint64_t since;
+	size_t offset;
+
+	if (!p)
+		return;
+	offset = s->unaligned ? 17 * page_size : 0;
+	size -= offset;
+	set_driver(s, s->moved);
+	since = begin();
+	commands(HMM_DMIRROR_MIGRATE_TO_DEV, p + offset, size, PIECE);
+	end(since, name, "to-device", size);
+	since = begin();
+	commands(HMM_DMIRROR_MIGRATE_TO_SYS, p + offset, size, PIECE);
+	end(since, name, "to-ram", size);
+	check(s, p, offset + size);
+	munmap(p, size);
+	if (s->kb && s->kb < 2048)
+		set_size(s->kb, "never");
+}
+
+/* What comes back by CPU faults, in small pieces, or by eviction */
+static void back(const char *name, size_t size, const char *how)
+{
+	const struct shape *s = &shapes[1];
+	char *p = make(s, size);
+	uint64_t since;
+
+	set_driver(s, false);
+	commands(HMM_DMIRROR_MIGRATE_TO_DEV, p, size, PIECE);
+	since = begin();
+	if (!strcmp(how, "fault"))
+		touch(p, size);
+	else if (!strcmp(how, "evict"))
+		command(HMM_DMIRROR_RELEASE, p, page_size);
+	else
+		commands(HMM_DMIRROR_MIGRATE_TO_SYS, p, size, 65536);
+	end(since, name, how, size);
+	check(s, p, size);
+	munmap(p, size);
+}
+
+static void snapshot(size_t size)
+{
+	const struct shape *s = &shapes[1];
+	char *p = make(s, size);
+	uint64_t since;
+
+	set_driver(s, false);
+	since = begin();
+	commands(HMM_DMIRROR_SNAPSHOT, p, size, size);
+	end(since, "snapshot", "in-ram", size);
+	commands(HMM_DMIRROR_MIGRATE_TO_DEV, p, size, PIECE);
+	since = begin();
+	commands(HMM_DMIRROR_SNAPSHOT, p, size, size);
+	end(since, "snapshot", "on-device", size);
+	munmap(p, size);
+}
+
+static bool chosen(int argc, char **argv, const char *name)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (!strncmp(name, argv[i], strlen(argv[i])))
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
+{
+	static const unsigned long sizes[] = { 2, 256, 1024 };
+	char name[32];
+	size_t i, k;
+
+	page_size = sysconf(_SC_PAGESIZE);
+	fd = open("/dev/hmm_dmirror0", O_RDWR);
+	mirror = mmap(NULL, PIECE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (fd < 0 || mirror == MAP_FAILED)
+		die("/dev/hmm_dmirror0");
+
+	/* The first run pays for what the kernel sets up once. */
+	there_and_back(&shapes[0], "warm-up", PIECE);
+	for (i = 0; i < NR_SHAPES; i++)
+		if (chosen(argc, argv, shapes[i].name))
+			there_and_back(&shapes[i], shapes[i].name, 64 * MIB);
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (k = 0; k < 2; k++) {
+			snprintf(name, sizeof(name), "%s-%luM", shapes[k].name,
+				 sizes[i]);
+			if (chosen(argc, argv, name))
+				there_and_back(&shapes[k], name, sizes[i] * MIB);
+		}
+	}
+	if (chosen(argc, argv, "back")) {
+		back("back", 64 * MIB, "fault");
+		back("back", 64 * MIB, "64K-pieces");
+		back("back", 64 * MIB, "evict");
+	}
+	if (chosen(argc, argv, "snapshot"))
+		snapshot(1024 * MIB);
+	return 0;
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Results of the benchmark: see scripts/bench.
+
+bench.py --write DIR BASE.tsv SERIES.tsv VERSION COMPILER
+    DIR/benchmark.tsv, with all numbers, and DIR/benchmark.md, a table of them
+bench.py --check OLD.tsv SERIES.tsv
+    exit status 1 if what a migration costs has grown by more than 2 %
+"""
+import sys
+
+PHASES = ["setup", "alloc", "init", "copy", "pages", "map", "finalize", "free"]
+COLUMNS = ["kernel", "case", "direction", "pages", "total"] + PHASES
+MM = ["setup", "init", "pages", "finalize"]
+SLACK = 1.02
+
+
+def read(path, kernel):
+    rows = []
+    for line in open(path):
+        case, direction, *numbers = line.rstrip("\n").split("\t")
+        rows.append(dict(zip(COLUMNS, [kernel, case, direction] + [int(n) for n in numbers])))
+    return rows
+
+
+def read_old(path):
+    lines = [line.rstrip("\n").split("\t") for line in open(path) if not line.startswith("#")]
+    return [dict(zip(lines[0], [int(v) if v.isdigit() else v for v in line])) for line in lines[1:]]
+
+
+def key(row):
+    return row["case"], row["direction"]
+
+
+def inside(row):
+    """What the driver frees in finalize; after a CPU fault, that is later."""
+    return 0 if row["direction"] == "fault" else row["free"]
+
+
+def mm(row):
+    """Memory management: without the driver's memory, table and copy."""
+    return sum(row[p] for p in MM) - inside(row)
+
+
+def whole(row):
+    """The migration: without the system call and what the driver reads back."""
+    return sum(row[p] for p in PHASES) - inside(row)
+
+
+def per_page(n, row):
+    return n / row["pages"]
+
+
+def write(directory, base, series, version, compiler):
+    header = f"# instructions; base: {version}; compiler: {compiler}; config: base; written by make bench\n"
+    with open(f"{directory}/benchmark.tsv", "w") as out:
+        out.write(header)
+        out.write("\t".join(COLUMNS) + "\n")
+        for row in base + series:
+            out.write("\t".join(str(row[c]) for c in COLUMNS) + "\n")
+    plain = {key(r): r for r in base}
+    with open(f"{directory}/benchmark.md", "w") as out:
+        out.write(f"""# What a migration costs
+
+Instructions per 4 KiB page, counted by QEMU (`-icount shift=0`, one CPU), the same in
+each run; a `rep` string copy counts one per iteration, caches and IPIs cost nothing.
+Written by `make bench`; all numbers are in [benchmark.tsv](benchmark.tsv). "mm" is
+memory management: `migrate_vma_setup()`, `_pages()`, `_finalize()` and the
+initialisation of device folios; "all" is the migration with the driver's memory, its
+page table and the copy. Base: {version}, {compiler}, config `base`.
+
+| case | direction | pages | base: mm | all | series: mm | all | copy | mm, ratio |
+|---|---|---|---|---|---|---|---|---|
+""")
+        for row in series:
+            if row["case"] == "warm-up":
+                continue
+            old = plain.get(key(row))
+            cells = [row["case"], row["direction"], str(row["pages"])]
+            cells += [f"{per_page(mm(old), old):.0f}", f"{per_page(whole(old), old):.0f}"] if old else ["-", "-"]
+            cells += [f"{per_page(f(row), row):.1f}" for f in (mm, whole)]
+            cells += [f"{per_page(row['copy'], row):.0f}"]
+            cells += [f"{per_page(mm(row), row) / per_page(mm(old), old):.3f}" if old and mm(old) else "-"]
+            out.write("| " + " | ".join(cells) + " |\n")
+
+
+def check(old, series):
+    known = {key(r): r for r in old if r["kernel"] == "series"}
+    bad = 0
+    for row in series:
+        before = known.get(key(row))
+        if not before or row["case"] == "warm-up":
+            continue
+        ratio = mm(row) / mm(before)
+        verdict = "ok" if ratio <= SLACK else "FAIL"
+        bad |= verdict == "FAIL"
+        print(f"  {verdict} {row['case']} {row['direction']}: {per_page(mm(row), row):.1f} a page, {ratio:.3f} of what it was")
+    return bad
+
+
+def main():
+    if sys.argv[1:2] == ["--write"]:
+        directory, base, series, version, compiler = sys.argv[2:]
+        write(directory, read(base, "base"), read(series, "series"), version, compiler)
+        return 0
+    if sys.argv[1:2] == ["--check"]:
+        old, series = sys.argv[2:]
+        return check(read_old(old), read(series, "series"))
+    print(__doc__, file=sys.stderr)
+    return 2
+
+
+sys.exit(main())
