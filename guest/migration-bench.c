@@ -228,7 +228,6 @@ static void end(uint64_t since, const char *name, const char *direction,
 	       name, direction, size / page_size, (unsigned long long)total,
 	       c.setup, c.alloc, c.init, c.copy, c.pages, c.map, c.finalize,
 	       c.free);
-	fflush(stdout);
 }
 
 /* There by command, back in one of several ways */
@@ -309,6 +308,8 @@ int main(int argc, char **argv)
 	char name[32];
 	size_t i, k;
 
+	/* No output before the end: the host answers it when it gets round to. */
+	setvbuf(stdout, NULL, _IOFBF, 65536);
 	page_size = sysconf(_SC_PAGESIZE);
 	fd = open("/dev/hmm_dmirror0", O_RDWR);
 	mirror = mmap(NULL, PIECE, PROT_READ | PROT_WRITE,

@@ -5,6 +5,9 @@ bench.py --write DIR BASE.tsv SERIES.tsv VERSION COMPILER
     DIR/benchmark.tsv, with all numbers, and DIR/benchmark.md, a table of them
 bench.py --check OLD.tsv SERIES.tsv
     exit status 1 if what a migration costs has grown by more than 2 %
+bench.py --same ONE.tsv OTHER.tsv
+    exit status 1 if two runs differ by more than 1/200 in memory management; an
+    interrupt may fall into a phase or not, so they are not equal
 """
 import sys
 
@@ -12,6 +15,7 @@ PHASES = ["setup", "alloc", "init", "copy", "pages", "map", "finalize", "free"]
 COLUMNS = ["kernel", "case", "direction", "pages", "total"] + PHASES
 MM = ["setup", "init", "pages", "finalize"]
 SLACK = 1.02
+NOISE = 1.005
 
 
 def read(path, kernel):
@@ -62,7 +66,7 @@ def write(directory, base, series, version, compiler):
         out.write(f"""# What a migration costs
 
 Instructions per 4 KiB page, counted by QEMU (`-icount shift=0`, one CPU), the same in
-each run; a `rep` string copy counts one per iteration, caches and IPIs cost nothing.
+each run but for an interrupt here and there; a `rep` string copy counts one per iteration, caches and IPIs cost nothing.
 Written by `make bench`; all numbers are in [benchmark.tsv](benchmark.tsv). "mm" is
 memory management: `migrate_vma_setup()`, `_pages()`, `_finalize()` and the
 initialisation of device folios; "all" is the migration with the driver's memory, its
@@ -97,6 +101,17 @@ def check(old, series):
     return bad
 
 
+def same(one, other):
+    known = {key(r): r for r in other}
+    bad = 0
+    for row in one:
+        a, b = mm(row), mm(known[key(row)])
+        if row["case"] != "warm-up" and max(a, b) > NOISE * min(a, b):
+            print(f"  FAIL {row['case']} {row['direction']}: {a} and {b}")
+            bad = 1
+    return bad
+
+
 def main():
     if sys.argv[1:2] == ["--write"]:
         directory, base, series, version, compiler = sys.argv[2:]
@@ -105,6 +120,8 @@ def main():
     if sys.argv[1:2] == ["--check"]:
         old, series = sys.argv[2:]
         return check(read_old(old), read(series, "series"))
+    if sys.argv[1:2] == ["--same"]:
+        return same(*(read(path, "series") for path in sys.argv[2:]))
     print(__doc__, file=sys.stderr)
     return 2
 
