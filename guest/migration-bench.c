@@ -2,11 +2,11 @@
 /*
  * What a migration to the test device and back costs, phase by phase.
  *
- *   migration-bench [CASE...]   all cases, or those whose names begin so
+ *   migration-bench [CASE...]   all cases, or these
  *
  * Prints a line for each measurement, tabs between: case, direction, pages, and in
  * cycles: total (as user space sees it), setup, alloc, init, copy, pages, map,
- * finalize, free. Every page that was moved is looked at. The clock is that of
+ * finalize, free, invalidate. Every page that was moved is looked at. The clock is that of
  * get_cycles(), which counts instructions in a guest with -icount shift=0.
  */
 #define _GNU_SOURCE
@@ -94,6 +94,8 @@ static const struct shape shapes[] = {
 	{ .name = "huge-by-ptes", .kb = 2048, .by_ptes = true, .orders = true },
 	{ .name = "huge-mremap", .kb = 2048, .moved = true, .orders = true },
 	{ .name = "huge-unaligned", .kb = 2048, .unaligned = true },
+	{ .name = "huge-unaligned-orders", .kb = 2048, .unaligned = true,
+	  .orders = true },
 	{ .name = "empty-base", .empty = true },
 	{ .name = "empty-huge", .kb = 2048, .empty = true },
 	{ .name = "zero-huge", .kb = 2048, .zero = true },
@@ -101,6 +103,8 @@ static const struct shape shapes[] = {
 };
 
 #define NR_SHAPES	(sizeof(shapes) / sizeof(shapes[0]))
+
+static const struct shape all_orders = { .kb = 2048, .orders = true };
 
 static char *map(size_t size)
 {
@@ -181,13 +185,18 @@ static int command(unsigned long request, char *p, size_t size)
 	return 0;
 }
 
+/* By pieces that end where a huge page may end, but for the last one */
 static void commands(unsigned long request, char *p, size_t size, size_t piece)
 {
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < size; i += piece)
-		if (command(request, p + i, size - i < piece ? size - i : piece))
+	for (i = 0; i < size; i += n) {
+		n = piece - ((uintptr_t)p + i) % piece;
+		if (n > size - i)
+			n = size - i;
+		if (command(request, p + i, n))
 			die("command");
+	}
 }
 
 static void set_driver(const struct shape *s, bool wide)
@@ -224,10 +233,10 @@ static void end(uint64_t since, const char *name, const char *direction,
 
 	if (ioctl(fd, HMM_DMIRROR_COST, &c))
 		die("HMM_DMIRROR_COST");
-	printf("%s\t%s\t%zu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
+	printf("%s\t%s\t%zu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n",
 	       name, direction, size / page_size, (unsigned long long)total,
 	       c.setup, c.alloc, c.init, c.copy, c.pages, c.map, c.finalize,
-	       c.free);
+	       c.free, c.invalidate);
 }
 
 /* There by command, back in one of several ways */
@@ -255,9 +264,9 @@ static void there_and_back(const struct shape *s, const char *name, size_t size)
 }
 
 /* What comes back by CPU faults, in small pieces, or by eviction */
-static void back(const char *name, size_t size, const char *how)
+static void back(const char *name, size_t size, const char *how,
+		 const struct shape *s)
 {
-	const struct shape *s = &shapes[1];
 	char *p = make(s, size);
 	uint64_t since;
 
@@ -297,7 +306,7 @@ static bool chosen(int argc, char **argv, const char *name)
 	int i;
 
 	for (i = 1; i < argc; i++)
-		if (!strncmp(name, argv[i], strlen(argv[i])))
+		if (!strcmp(name, argv[i]))
 			return true;
 	return argc == 1;
 }
@@ -331,9 +340,10 @@ int main(int argc, char **argv)
 		}
 	}
 	if (chosen(argc, argv, "back")) {
-		back("back", 64 * MIB, "fault");
-		back("back", 64 * MIB, "64K-pieces");
-		back("back", 64 * MIB, "evict");
+		back("back", 64 * MIB, "fault", &shapes[1]);
+		back("back", 64 * MIB, "evict", &shapes[1]);
+		back("back", 64 * MIB, "64K-pieces", &shapes[1]);
+		back("back-orders", 64 * MIB, "64K-pieces", &all_orders);
 	}
 	if (chosen(argc, argv, "snapshot"))
 		snapshot(1024 * MIB);

@@ -11,8 +11,8 @@ bench.py --same ONE.tsv OTHER.tsv
 """
 import sys
 
-PHASES = ["setup", "alloc", "init", "copy", "pages", "map", "finalize", "free"]
-COLUMNS = ["kernel", "case", "direction", "pages", "total"] + PHASES
+PHASES = ["setup", "alloc", "init", "copy", "pages", "map", "finalize"]
+COLUMNS = ["kernel", "case", "direction", "pages", "total"] + PHASES + ["free", "invalidate"]
 MM = ["setup", "init", "pages", "finalize"]
 SLACK = 1.02
 NOISE = 1.005
@@ -41,13 +41,13 @@ def inside(row):
 
 
 def mm(row):
-    """Memory management: without the driver's memory, table and copy."""
-    return sum(row[p] for p in MM) - inside(row)
+    """Memory management: without the driver's memory, table, notifier and copy."""
+    return sum(row[p] for p in MM) - inside(row) - row["invalidate"]
 
 
 def whole(row):
     """The migration: without the system call and what the driver reads back."""
-    return sum(row[p] for p in PHASES) - inside(row)
+    return sum(row[p] for p in PHASES) + row["free"] - inside(row)
 
 
 def per_page(n, row):

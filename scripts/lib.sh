@@ -23,12 +23,12 @@ mkdir -p "$BUILD" "$LOGS" "$CACHE"
 #   KARCH, CROSS   ARCH= of the kernel's make, prefix of the compiler
 #   CROSS_NEED     packages of the compiler; EMULATOR_NEED, of the emulator
 #   FRAGMENTS      of config/, in their order; those that CONFIG names come behind
-#   TARGET, IMAGE  of the kernel's make, and where it lands in OBJ; none if nothing boots it
+#   TARGET, IMAGE  of the kernel's make, and where it lands in OBJ; no image if nothing boots it
 #   EMULATOR       and its machine; CONSOLE, the kernel's options for that
 #   GUEST_MEM      MiB of the guest
 #   COHERENT_*     memory that is no RAM to the kernel, for two coherent test devices
 # shellcheck disable=SC2034 # the scripts use them
-CROSS='' CROSS_NEED=(libc6-dev) FRAGMENTS=(base) TARGET='' GUEST_MEM=3072 EMULATOR=() EMULATOR_NEED=()
+CROSS='' CROSS_NEED=(libc6-dev) FRAGMENTS=(base) TARGET='' IMAGE='' GUEST_MEM=3072 EMULATOR=() EMULATOR_NEED=()
 # shellcheck disable=SC2034
 case ${CONFIG%%-*} in
 arm64)
@@ -62,6 +62,9 @@ esac
 # Every word of CONFIG is a fragment: arm64-debug is base, arm64, debug.
 for fragment in ${CONFIG//-/ }; do
 	[[ " ${FRAGMENTS[*]} " == *" $fragment "* ]] || FRAGMENTS+=("$fragment")
+	# What the tests need is not there: nobody boots it, so leave out the machine.
+	# shellcheck disable=SC2034
+	case $fragment in nothp | nodevpriv) FRAGMENTS+=(unbooted) TARGET=vmlinux IMAGE='' ;; esac
 done
 
 # The build directory of a config. It lies directly inside the tree (where the

@@ -12,7 +12,7 @@ parts() { # CONFIG: its architecture and its fragments
 }
 
 @test "fragments are joined" {
-	[ "$(parts nodevpriv-debug)" = "x86: base x86 nodevpriv debug" ]
+	[ "$(parts nodevpriv-debug)" = "x86: base x86 nodevpriv unbooted debug" ]
 	[ "$(parts arm64)" = "arm64: base arm64" ]
 	[ "$(parts arm64-64k-debug)" = "arm64: base arm64 64k debug" ]
 	[ "$(parts i386)" = "i386: base 32bit i386" ]
