@@ -12,6 +12,8 @@ echo $((huge < 2 ? 2 : huge)) >/proc/sys/vm/nr_hugepages
 # The tests look at base pages where there were huge ones: nobody is to collapse
 # them in between.
 echo 1000000000 >/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs
+# No message each time that a test drops caches
+echo 4 >/proc/sys/vm/drop_caches
 # Memory cgroups are of v1 in one half of the runs, where the kernel has it.
 case $1 in
 madvise) mkdir /tmp/cgroup-v1 && mount -t cgroup -o memory none /tmp/cgroup-v1 2>/dev/null || true ;;

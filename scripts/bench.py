@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Results of the benchmark: see scripts/bench.
 
-bench.py --write DIR BASE.tsv SERIES.tsv VERSION COMPILER
+bench.py --write DIR BASE.tsv SERIES.tsv BASE-IPI.tsv SERIES-IPI.tsv VERSION COMPILER
     DIR/benchmark.tsv, with all numbers, and DIR/benchmark.md, a table of them
 bench.py --check OLD.tsv SERIES.tsv
     exit status 1 if what a migration costs has grown by more than 2 %
@@ -12,7 +12,7 @@ bench.py --same ONE.tsv OTHER.tsv
 import sys
 
 PHASES = ["setup", "alloc", "init", "copy", "pages", "map", "finalize"]
-COLUMNS = ["kernel", "case", "direction", "pages", "total"] + PHASES + ["free", "invalidate"]
+COLUMNS = ["kernel", "case", "direction", "npages", "total"] + PHASES + ["free", "invalidate"]
 MM = ["setup", "init", "pages", "finalize"]
 SLACK = 1.02
 NOISE = 1.005
@@ -51,10 +51,16 @@ def whole(row):
 
 
 def per_page(n, row):
-    return n / row["pages"]
+    return n / row["npages"]
 
 
-def write(directory, base, series, version, compiler):
+def read_ipi(path):
+    """Interrupts that flushed the TLB of another CPU, per page."""
+    rows = [line.rstrip("\n").split("\t") for line in open(path)]
+    return {(case, direction): int(n) / int(pages) for case, direction, pages, n in rows}
+
+
+def write(directory, base, series, base_ipi, series_ipi, version, compiler):
     header = f"# instructions; base: {version}; compiler: {compiler}; config: base; written by make bench\n"
     with open(f"{directory}/benchmark.tsv", "w") as out:
         out.write(header)
@@ -66,7 +72,7 @@ def write(directory, base, series, version, compiler):
         out.write(f"""# What a migration costs
 
 Instructions per 4 KiB page, counted by QEMU (`-icount shift=0`, one CPU), the same in
-each run but for an interrupt here and there; a `rep` string copy counts one per iteration, caches and IPIs cost nothing.
+each run but for an interrupt here and there (the cheapest of three rounds counts); a `rep` string copy counts one per iteration, caches and IPIs cost nothing.
 Written by `make bench`; all numbers are in [benchmark.tsv](benchmark.tsv). "mm" is
 memory management: `migrate_vma_setup()`, `_pages()`, `_finalize()` and the
 initialisation of device folios; "all" is the migration with the driver's memory, its
@@ -79,12 +85,21 @@ page table and the copy. Base: {version}, {compiler}, config `base`.
             if row["case"] == "warm-up":
                 continue
             old = plain.get(key(row))
-            cells = [row["case"], row["direction"], str(row["pages"])]
+            cells = [row["case"], row["direction"], str(row["npages"])]
             cells += [f"{per_page(mm(old), old):.0f}", f"{per_page(whole(old), old):.0f}"] if old else ["-", "-"]
             cells += [f"{per_page(f(row), row):.1f}" for f in (mm, whole)]
             cells += [f"{per_page(row['copy'], row):.0f}"]
             cells += [f"{per_page(mm(row), row) / per_page(mm(old), old):.3f}" if old and mm(old) else "-"]
             out.write("| " + " | ".join(cells) + " |\n")
+        out.write("""
+Interrupts that flush the TLB of a second CPU, which runs another thread of the
+process, per page (two CPUs, no `-icount`):
+
+| case | direction | base | series |
+|---|---|---|---|
+""")
+        for k, n in series_ipi.items():
+            out.write(f"| {k[0]} | {k[1]} | {base_ipi[k]:.4f} | {n:.4f} |\n")
 
 
 def check(old, series):
@@ -114,8 +129,9 @@ def same(one, other):
 
 def main():
     if sys.argv[1:2] == ["--write"]:
-        directory, base, series, version, compiler = sys.argv[2:]
-        write(directory, read(base, "base"), read(series, "series"), version, compiler)
+        directory, base, series, base_ipi, series_ipi, version, compiler = sys.argv[2:]
+        write(directory, read(base, "base"), read(series, "series"), read_ipi(base_ipi), read_ipi(series_ipi),
+              version, compiler)
         return 0
     if sys.argv[1:2] == ["--check"]:
         old, series = sys.argv[2:]
