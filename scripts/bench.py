@@ -15,6 +15,14 @@ PHASES = ["setup", "alloc", "init", "copy", "pages", "map", "finalize"]
 COLUMNS = ["kernel", "case", "direction", "npages", "total"] + PHASES + ["free", "invalidate"]
 MM = ["setup", "init", "pages", "finalize"]
 SLACK = 1.02
+# What costs at most so many times what something else costs, by page: mm
+LIMITS = [
+    (("back", "fault"), 1.1, ("huge", "to-ram")),
+    (("snapshot", "on-device"), 1.02, ("snapshot", "in-ram")),
+    (("64K", "to-device"), 0.2, ("base", "to-device")),
+    (("huge-mremap", "to-device"), 1.1, ("huge-by-ptes", "to-device")),
+    (("huge-split", "to-device"), 1.15, ("base", "to-device")),
+]
 NOISE = 1.005
 
 
@@ -102,6 +110,20 @@ process, per page (two CPUs, no `-icount`):
             out.write(f"| {k[0]} | {k[1]} | {base_ipi[k]:.4f} | {n:.4f} |\n")
 
 
+def limits(rows):
+    """Those of LIMITS that were measured"""
+    known = {key(r): r for r in rows}
+    bad = 0
+    for this, factor, other in LIMITS:
+        if this not in known or other not in known:
+            continue
+        ratio = per_page(mm(known[this]), known[this]) / per_page(mm(known[other]), known[other])
+        verdict = "ok" if ratio <= factor else "FAIL"
+        bad |= verdict == "FAIL"
+        print(f"  {verdict} {' '.join(this)}: {ratio:.3f} of {' '.join(other)}, {factor} at most")
+    return bad
+
+
 def check(old, series):
     known = {key(r): r for r in old if r["kernel"] == "series"}
     bad = 0
@@ -113,7 +135,7 @@ def check(old, series):
         verdict = "ok" if ratio <= SLACK else "FAIL"
         bad |= verdict == "FAIL"
         print(f"  {verdict} {row['case']} {row['direction']}: {per_page(mm(row), row):.1f} a page, {ratio:.3f} of what it was")
-    return bad
+    return bad | limits(series)
 
 
 def same(one, other):
@@ -132,7 +154,7 @@ def main():
         directory, base, series, base_ipi, series_ipi, version, compiler = sys.argv[2:]
         write(directory, read(base, "base"), read(series, "series"), read_ipi(base_ipi), read_ipi(series_ipi),
               version, compiler)
-        return 0
+        return limits(read(series, "series"))
     if sys.argv[1:2] == ["--check"]:
         old, series = sys.argv[2:]
         return check(read_old(old), read(series, "series"))
