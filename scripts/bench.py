@@ -101,7 +101,7 @@ LIMITS = [
     *both("after mremap() as after mprotect()", "mm", "huge-mremap", 1.1, lambda w: of("mm", "huge-by-ptes", w)),
     *(limit for case in ("base", "base-2M", "base-256M", "base-1024M") for limit in not_above_plain(case)),
     Limit("not above the base", of("mm", "empty-base", "to-device"), 1, plain("mm", "empty-base", "to-device"),
-          1.08, "answers are checked, and soft-dirty is kept"),
+          1.35, "answers are checked, and soft-dirty is kept"),
     Limit("not above the base", of("mm", "empty-base", "to-ram"), 1, plain("mm", "empty-base", "to-ram")),
     *same_for_sizes("huge", 1.6, "some 10 instructions a page more in finalize; where from is not known yet"),
     *same_for_sizes("base", 1.1, "base pages cost more in longer ranges on the base, too"),
