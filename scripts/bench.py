@@ -438,7 +438,7 @@ those stand against its base pages. Written by `scripts/bench --wall {len(base_b
 Measured on {about}.
 
 """)
-        table(out, ["case", "direction", "", "median", "lowest", "highest", "pairs"],
+        table(out, ["case", "direction", "part", "median", "lowest", "highest", "pairs"],
               ([*k, f"{statistics.median(r):.3f}", f"{min(r):.3f}", f"{max(r):.3f}", str(len(r))]
                for k, r in ratios.items()))
 
